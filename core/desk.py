@@ -3,7 +3,7 @@ afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
@@ -154,8 +154,9 @@ class Desk(Look, Protocol):
         `texts` is whether what they wrote as comments goes as well; `told` is what was asked for, and is kept beside
         the keys, so that a backup does not bring them back. Raises NotDone where it is held."""
 
-    def people_to_forget_again(self) -> tuple[Again, ...]:
-        """Who was forgotten, and stands in the store again: it was put back from a backup that was made before."""
+    def people_to_forget_again(self) -> Iterator[Again]:
+        """Who was forgotten, and stands in the store again: it was put back from a backup that was made before. Each is
+        looked for as it is reached."""
 
     def items_to_forget_again(self, after: int) -> tuple[tuple[str, ...], int | None]:
         """The same of items behind this number, by their ids; and behind which number to go on, None for the end."""

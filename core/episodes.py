@@ -260,6 +260,34 @@ def pages(
             return
 
 
+def told_since(
+    since: Cursor | None,
+    readings: Sequence[Reading],
+    ended: Callable[[list[Episode]], Sequence[Reading]],
+    *,
+    oldest: datetime,
+    size: int,
+    unreadable: Sequence[Unreadable] = (),
+) -> Iterator[Page]:
+    """What a source tells that knows only what fires now: what changed since, and what is over. `ended` tells of those
+    that fired then and are not among these; what began before `oldest` is known from the first look on, so that only
+    its end is told."""
+    before = Firing.unpack(since)
+    if since is None:
+        before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
+    yield from pages(before, before.changed(readings), ended(before.missing(readings)), size, unreadable)
+
+
+def over(episode: Episode, by: datetime) -> dict[str, Any]:
+    """The body of an episode of the last look that is no longer there: over by `by`, and no more is told of it."""
+    return {
+        "fingerprint": episode.fingerprint,
+        "startsAt": moment_text(episode.started),
+        "endsAt": moment_text(max(by, episode.started)),
+        "status": "resolved",
+    }
+
+
 def keeping(cursor: Cursor, since: Cursor | None, refs: Collection[Ref]) -> Cursor:
     """The cursor with these episodes still in it, as they stood in `since`: their ends are not believed, and will be
     told again by the next look that misses them."""

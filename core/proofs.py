@@ -58,6 +58,13 @@ def prove_basic(connection: str, username: str, passwords: Sequence[str], delive
     prove(connection, pairs, credentials(delivery, "basic"), "Authorization")
 
 
+def prove_bearer(connection: str, token: Secret | None, delivery: Delivery) -> None:
+    """Raises Forged unless it shows `webhook_token` as Bearer, and NeedsOperator where that cannot be had."""
+    if token is None:
+        raise Forged(connection, "`webhook_token` is not set, so no webhook can be proved; set one")
+    prove(connection, revealed(connection, [token]), credentials(delivery, "bearer"), "Authorization")
+
+
 def prove(connection: str, expected: Sequence[str], sent: Sequence[str], where: str) -> None:
     """Raises Forged unless one of what was sent is one of what is expected. Each is tried: time tells nothing."""
     matches = [hmac.compare_digest(_bytes(ours), _bytes(theirs)) for ours in expected for theirs in sent]

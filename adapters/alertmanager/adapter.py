@@ -17,7 +17,7 @@ from tieline.adapters.alertmanager.alert import Sight, apart, ended, fingerprint
 from tieline.adapters.alertmanager.health import Server, notes_of, odd_ones, server
 from tieline.adapters.alertmanager.settings import AlertmanagerSettings
 from tieline.core.client import Answer, Client
-from tieline.core.episodes import Episode, Firing, hidden, pages
+from tieline.core.episodes import Episode, hidden, told_since
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.listing import understood
 from tieline.core.login import Proof
@@ -117,20 +117,20 @@ class AlertmanagerAdapter:
         return ()
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        before = Firing.unpack(since)
         seen = self._seen(self._list(ALERTS, EVERY_STATE))
-        at, readings = seen.at, [self._reading(one, seen.at) for one in sorted(seen.alerts, key=_age_first)]
-        if since is None:
-            # What began before `history` is known from now on, so that only its end is told.
-            oldest = at - self._settings.history
-            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = self._ended([one for one in before.missing(readings) if not seen.may_hold(one)])
-        yield from pages(
-            before,
-            before.changed(readings),
-            [reading(ended(episode, at), link=self._settings.url or "") for episode in over],
-            self._settings.page_size,
-            seen.unreadable,
+        at = seen.at
+
+        def over(missing: list[Episode]) -> list[Reading]:
+            found = self._ended([one for one in missing if not seen.may_hold(one)])
+            return [reading(ended(episode, at), link=self._settings.url or "") for episode in found]
+
+        yield from told_since(
+            since,
+            [self._reading(one, at) for one in sorted(seen.alerts, key=_age_first)],
+            over,
+            oldest=at - self._settings.history,
+            size=self._settings.page_size,
+            unreadable=seen.unreadable,
         )
 
     def read(self, ref: Ref) -> Reading:

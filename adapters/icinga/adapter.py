@@ -20,7 +20,6 @@ from tieline.adapters.icinga.problem import (
     SAID,
     WELL,
     Sight,
-    ended,
     fingerprint_of,
     is_pending,
     moment,
@@ -31,7 +30,7 @@ from tieline.adapters.icinga.problem import (
 )
 from tieline.adapters.icinga.settings import IcingaSettings
 from tieline.core.client import Answer, Client
-from tieline.core.episodes import Episode, Firing, hidden, pages
+from tieline.core.episodes import Episode, hidden, over, told_since
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, StaleVersion, TryAgain
 from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
@@ -48,6 +47,7 @@ from tieline.core.port import (
     Unreadable,
     Workbench,
 )
+from tieline.core.proofs import prove_bearer
 
 READS: Final = ("status/query", "objects/query/Host", "objects/query/Service", "objects/query/Comment")
 ACTS: Final = ("actions/acknowledge-problem", "actions/remove-acknowledgement")
@@ -134,20 +134,22 @@ class IcingaAdapter:
             yield f"{len(seen.unreadable)} problems there cannot be understood and are left out ({first})."
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        before = Firing.unpack(since)
         seen = self._seen()
-        readings = [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)]
-        if since is None:
-            # What began before `history` is known from now on, so that only its end is told.
-            oldest = seen.at - self._settings.history
-            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = [one for one in before.missing(readings) if one.fingerprint not in seen.unknown]
-        told = pages(
-            before,
-            before.changed(readings),
-            [reading(ended(one, seen.at), web=self._settings.web) for one in over],
-            self._settings.page_size,
-            seen.unreadable,
+
+        def ended(missing: list[Episode]) -> list[Reading]:
+            return [
+                reading(over(one, seen.at), web=self._settings.web)
+                for one in missing
+                if one.fingerprint not in seen.unknown
+            ]
+
+        told = told_since(
+            since,
+            [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)],
+            ended,
+            oldest=seen.at - self._settings.history,
+            size=self._settings.page_size,
+            unreadable=seen.unreadable,
         )
         for page in told:
             yield replace(page, readings=self._with_words(page.readings))
@@ -159,7 +161,7 @@ class IcingaAdapter:
     # Receiver
 
     def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - a delivery does not prove its time
-        webhook.verify(self._connection, self._settings, delivery)
+        prove_bearer(self._connection, self._settings.webhook_token, delivery)
 
     def parse(self, delivery: Delivery) -> Received:
         return webhook.parse(delivery)

@@ -128,16 +128,6 @@ def named(told: Any) -> tuple[Ref | None, str]:
     return None, ""
 
 
-def ended(episode: Episode, by: datetime) -> Body:
-    """A problem of the last look that is no longer there: over by `by`."""
-    return {
-        "fingerprint": episode.fingerprint,
-        "startsAt": moment_text(episode.started),
-        "endsAt": moment_text(max(by, episode.started)),
-        "status": "resolved",
-    }
-
-
 def reading(body: Body, age: timedelta | None = None, web: str | None = None) -> Reading:
     """The reading of a body in our shape."""
     return Reading(

@@ -16,7 +16,6 @@ from tieline.adapters.nagios import webhook
 from tieline.adapters.nagios.problem import (
     Sight,
     Told,
-    ended,
     is_pending,
     is_soft,
     moment,
@@ -28,11 +27,12 @@ from tieline.adapters.nagios.problem import (
 )
 from tieline.adapters.nagios.settings import NagiosSettings
 from tieline.core.client import Answer, Client
-from tieline.core.episodes import Episode, Firing, pages
+from tieline.core.episodes import Episode, over, told_since
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Cursor, Delivery, Health, Page, Reading, Received, Ref, Token, Unreadable, Workbench
+from tieline.core.proofs import prove_bearer
 
 STATUS: Final = "/statusjson.cgi"
 COMMAND: Final = "/cmd.cgi"
@@ -120,21 +120,24 @@ class NagiosAdapter:
             yield f"{len(seen.unreadable)} problems there cannot be understood and are left out ({first})."
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        before = Firing.unpack(since)
         seen = self._seen()
-        readings = [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)]
-        if since is None:
-            # What began before `history` is known from now on, so that only its end is told.
-            oldest = seen.at - self._settings.history
-            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = [one for one in before.missing(readings) if one.fingerprint not in seen.unknown]
-        yield from pages(
-            before,
-            before.changed(readings),
-            [reading(ended(one, seen.at), self._settings.url) for one in over],
-            self._settings.page_size,
-            seen.unreadable,
+
+        def ended(missing: list[Episode]) -> list[Reading]:
+            return [
+                reading(over(one, seen.at), self._settings.url)
+                for one in missing
+                if one.fingerprint not in seen.unknown
+            ]
+
+        told = told_since(
+            since,
+            [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)],
+            ended,
+            oldest=seen.at - self._settings.history,
+            size=self._settings.page_size,
+            unreadable=seen.unreadable,
         )
+        yield from told
 
     def read(self, ref: Ref) -> Reading:
         seen = self._seen()
@@ -143,7 +146,7 @@ class NagiosAdapter:
     # Receiver
 
     def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - a delivery does not prove its time
-        webhook.verify(self._connection, self._settings, delivery)
+        prove_bearer(self._connection, self._settings.webhook_token, delivery)
 
     def parse(self, delivery: Delivery) -> Received:
         return webhook.parse(delivery)

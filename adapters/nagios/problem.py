@@ -120,16 +120,6 @@ def named(told: Told) -> tuple[Ref | None, str]:
     return None, told.name
 
 
-def ended(episode: Episode, by: datetime) -> Body:
-    """A problem of the last look that is no longer there: over by `by`."""
-    return {
-        "fingerprint": episode.fingerprint,
-        "startsAt": moment_text(episode.started),
-        "endsAt": moment_text(max(by, episode.started)),
-        "status": "resolved",
-    }
-
-
 def reading(body: Body, url: str, age: timedelta | None = None) -> Reading:
     """The reading of a body in our shape; `url` is where the CGIs are."""
     ref = Ref(f"{body['fingerprint']}@{body['startsAt']}")

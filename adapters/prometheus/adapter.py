@@ -15,7 +15,7 @@ from tieline.adapters.prometheus.alert import apart, distinct, ended, fingerprin
 from tieline.adapters.prometheus.promql import Samples, samples
 from tieline.adapters.prometheus.settings import PrometheusSettings
 from tieline.adapters.prometheus.wire import Answer, Wire
-from tieline.core.episodes import Episode, Firing, hidden, pages
+from tieline.core.episodes import Episode, hidden, told_since
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, TryAgain
 from tieline.core.listing import understood
 from tieline.core.model import ConnectionName
@@ -64,20 +64,19 @@ class PrometheusAdapter:
         )
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        before = Firing.unpack(since)
         seen, answer = self._seen(self._there("/alerts"))
-        readings = seen.readings
-        if since is None:
-            # What began before `history` is known from now on, so that only its end is told.
-            oldest = answer.at - self._settings.history
-            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = self._ended([one for one in before.missing(readings) if one.fingerprint not in seen.odd], answer)
-        yield from pages(
-            before,
-            before.changed(readings),
-            [reading(ended(episode, answer.at), self._link) for episode in over],
-            self._settings.page_size,
-            seen.unreadable,
+
+        def over(missing: list[Episode]) -> list[Reading]:
+            found = self._ended([one for one in missing if one.fingerprint not in seen.odd], answer)
+            return [reading(ended(episode, answer.at), self._link) for episode in found]
+
+        yield from told_since(
+            since,
+            seen.readings,
+            over,
+            oldest=answer.at - self._settings.history,
+            size=self._settings.page_size,
+            unreadable=seen.unreadable,
         )
 
     def read(self, ref: Ref) -> Reading:

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tieline.adapters.zabbix import webhook
-from tieline.adapters.zabbix.problem import FIELDS, Sight, ended, fingerprint_of, named, reading, sight, with_host
+from tieline.adapters.zabbix.problem import FIELDS, Sight, fingerprint_of, named, reading, sight, with_host
 from tieline.adapters.zabbix.settings import ZabbixSettings
 from tieline.core.client import Answer, Client
-from tieline.core.episodes import Episode, Firing, hidden, pages
+from tieline.core.episodes import Episode, hidden, over, told_since
 from tieline.core.errors import Gone, NeedsOperator, Rejected, RemoteError, TryAgain
 from tieline.core.listing import understood
 from tieline.core.login import revealed
 from tieline.core.model import ConnectionName
 from tieline.core.port import Act, Cursor, Delivery, Health, Page, Reading, Received, Ref, Token, Unreadable, Workbench
+from tieline.core.proofs import prove_bearer
 
 API: Final = "/api_jsonrpc.php"
 CLOSE, ACKNOWLEDGE, MESSAGE, UNACKNOWLEDGE, SUPPRESS, UNSUPPRESS = 1, 2, 4, 16, 32, 64
@@ -81,20 +82,22 @@ class ZabbixAdapter:
         )
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
-        before = Firing.unpack(since)
         seen = self._seen()
-        readings = [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)]
-        if since is None:
-            # What began before `history` is known from now on, so that only its end is told.
-            oldest = seen.at - self._settings.history
-            before = before.after([one for one in readings if Episode.parse(one.ref).started < oldest])
-        over = [one for one in before.missing(readings) if one.fingerprint not in seen.unknown]
-        told = pages(
-            before,
-            before.changed(readings),
-            [reading(ended(one, seen.at), self._settings.url) for one in over],
-            self._settings.page_size,
-            seen.unreadable,
+
+        def ended(missing: list[Episode]) -> list[Reading]:
+            return [
+                reading(over(one, seen.at), self._settings.url)
+                for one in missing
+                if one.fingerprint not in seen.unknown
+            ]
+
+        told = told_since(
+            since,
+            [self._reading(one, seen.at) for one in sorted(seen.problems, key=lambda one: one.changed)],
+            ended,
+            oldest=seen.at - self._settings.history,
+            size=self._settings.page_size,
+            unreadable=seen.unreadable,
         )
         for page in told:
             yield replace(page, readings=self._with_hosts(page.readings))
@@ -106,7 +109,7 @@ class ZabbixAdapter:
     # Receiver
 
     def verify(self, delivery: Delivery, now: datetime) -> None:  # noqa: ARG002 - a delivery does not prove its time
-        webhook.verify(self._connection, self._settings, delivery)
+        prove_bearer(self._connection, self._settings.webhook_token, delivery)
 
     def parse(self, delivery: Delivery) -> Received:
         return webhook.parse(delivery)

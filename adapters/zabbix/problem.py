@@ -90,16 +90,6 @@ def with_host(body: Body, hosts: Mapping[str, str]) -> Body:
     return {**body, "host": host, "labels": {**body["labels"], **({"host": host} if host else {})}}
 
 
-def ended(episode: Episode, by: datetime) -> Body:
-    """A problem of the last look that is no longer there: over by `by`."""
-    return {
-        "fingerprint": episode.fingerprint,
-        "startsAt": moment_text(episode.started),
-        "endsAt": moment_text(max(by, episode.started)),
-        "status": "resolved",
-    }
-
-
 def reading(body: Body, url: str, age: timedelta | None = None) -> Reading:
     """The reading of a body in our shape; `url` is that of the frontend."""
     ref = Ref(f"{body['fingerprint']}@{body['startsAt']}")

@@ -39,9 +39,11 @@ class Again:
 
     def repeat(self, desk: Desk, _ask: Repeat, so_far: Repeated) -> Step | Done:
         """Forget again what a backup that was put back has brought back: people and items."""
-        people = desk.people_to_forget_again()
-        for one in people:
-            if not one.held:
+        held: list[str] = []
+        for one in desk.people_to_forget_again():
+            if one.held:
+                held.append(one.held)
+            else:
                 begin(desk, one.reference, str(one.told["law"]), texts=bool(one.told["texts"]))
                 return Step(so_far.model_copy(update={"done": so_far.done + 1}), so_far.done + 1)
         if so_far.after is not None:
@@ -56,7 +58,7 @@ class Again:
         done = so_far.done + len(free)
         if free:
             return Step(so_far.model_copy(update={"items": left, "done": done}), done)
-        held = [*(one.held for one in people), *map(desk.on_hold, items)]
+        held += map(desk.on_hold, items)
         if held:
             raise NotDone(f"{len(held)} of what was forgotten before the store was put back wait: {held[0]}")
         desk.nothing_to_forget_again()

@@ -342,10 +342,10 @@ class EngineDesk(Seeing):
 
         self.within(write, hold=hold, shown=notes.forget_person(words, addresses, reference))
 
-    def people_to_forget_again(self) -> tuple[Again, ...]:
+    def people_to_forget_again(self) -> Iterator[Again]:
         """Who was forgotten, and stands in the store again."""
         self._ask("item.forget")
-        return tuple(Again(one.case, one.told, self._hold_over(one)) for one in erasing.outstanding(self.seen_in))
+        return (Again(one.case, one.told, self._hold_over(one)) for one in erasing.outstanding(self.seen_in))
 
     def _hold_over(self, one: Tombstone) -> str:
         try:
