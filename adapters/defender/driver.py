@@ -18,7 +18,7 @@ from tieline.adapters.defender.simulator import (
     DefenderSimulator,
 )
 from tieline.adapters.testing.driver import SimulatorDriver
-from tieline.adapters.testing.simulation import Fault, HttpxTransport, Response
+from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Ref
 from tieline.core.secrets import Secret
@@ -32,6 +32,7 @@ class DefenderDriver(SimulatorDriver):
     powers = KIND.powers
     secrets = (CLIENT_SECRET,)
     page_size = 3
+    api = "/incidents"
     known_email = PERSON
     writes = (("PATCH", "/incidents"), ("POST", "/incidents"))
     lacks: ClassVar[Mapping[str, str]] = {
@@ -69,19 +70,6 @@ class DefenderDriver(SimulatorDriver):
             }
         )
         return connect(NAME, told, self.workbench(HttpxTransport(self.simulator)))
-
-    def fail(
-        self,
-        status: int,
-        *,
-        headers: Mapping[str, str] | None = None,
-        content: bytes = b"{}",
-        only_writes: bool = False,
-    ) -> None:
-        """Graph is ill, and where tokens are bought is well: that is another service."""
-        response = Response(status, {"content-type": "application/json", **(headers or {})}, content)
-        for method, path in self.writes if only_writes else (("", "/incidents"),):
-            self.simulator.faults.append(Fault(response, method, path, times=1_000_000))
 
     def patch_title(self, title: str) -> Body:
         return {"assignedTo": title}

@@ -7,9 +7,9 @@ goes on where the last page ended, since a page's place means something else as 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
@@ -314,4 +314,4 @@ def _allows(granted: Iterable[Any], right: str) -> bool:
 
 
 def _names(patterns: Any, right: str) -> bool:
-    return any(re.fullmatch(re.escape(str(one)).replace(r"\*", ".*"), right, re.IGNORECASE) for one in patterns or ())
+    return any(fnmatchcase(right.lower(), str(one).lower()) for one in patterns or ())

@@ -21,7 +21,7 @@ from tieline.adapters.sentinel.simulator import (
     SentinelSimulator,
 )
 from tieline.adapters.testing.driver import SimulatorDriver
-from tieline.adapters.testing.simulation import Fault, HttpxTransport, Response
+from tieline.adapters.testing.simulation import HttpxTransport
 from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Ref
 from tieline.core.secrets import Secret
@@ -35,6 +35,7 @@ class SentinelDriver(SimulatorDriver):
     powers = KIND.powers
     secrets = (CLIENT_SECRET,)
     page_size = 3
+    api = "/incidents"
     known_email = PERSONS[PERSON]
     writes = (("PUT", "/incidents"),)
     lacks: ClassVar[Mapping[str, str]] = {
@@ -70,19 +71,6 @@ class SentinelDriver(SimulatorDriver):
             }
         )
         return connect(NAME, told, self.workbench(HttpxTransport(self.simulator)))
-
-    def fail(
-        self,
-        status: int,
-        *,
-        headers: Mapping[str, str] | None = None,
-        content: bytes = b"{}",
-        only_writes: bool = False,
-    ) -> None:
-        """Sentinel is ill, and where tokens are bought is well: that is another service."""
-        response = Response(status, {"content-type": "application/json", **(headers or {})}, content)
-        method = "PUT" if only_writes else ""
-        self.simulator.faults.append(Fault(response, method, "/incidents", times=1_000_000))
 
     def new_body(self, title: str, description: str = "") -> Body:
         return {

@@ -20,6 +20,7 @@ from tieline.adapters.splunk.notable import (
     LONGEST_COMMENT,
     URGENCIES,
     WRITES,
+    as_text,
     changed_at,
     comments_of,
     is_ref,
@@ -27,7 +28,6 @@ from tieline.adapters.splunk.notable import (
     named,
     reading_of,
     sent,
-    words,
 )
 from tieline.adapters.splunk.settings import SplunkSettings
 from tieline.core.client import Answer, Client
@@ -92,7 +92,8 @@ class SplunkAdapter:
         self._settings = settings
         self._clock = workbench.clock
         self._login: str | None = None
-        self._addresses: dict[str, str] = {user: address for address, user in settings.people.items()}
+        self._addresses = {user: address for address, user in settings.people.items()}
+        """Each user's address; "" of one who has none, and is not asked for again."""
         self._client = Client(
             name, settings.url, settings, workbench, tool="Splunk", prove=lambda: settings.proof(name), timeout=60.0
         )
@@ -107,14 +108,14 @@ class SplunkAdapter:
         try:
             suite, _at = self._entry(f"/services/apps/local/{ESS}")
         except Gone:
-            words_ = f"there is no Enterprise Security at {self._settings.url}, or the account may not see it"
-            raise NeedsOperator(self._name, f"{words_}; name the search head that it runs on.", status=404) from None
+            words = f"there is no Enterprise Security at {self._settings.url}, or the account may not see it"
+            raise NeedsOperator(self._name, f"{words}; name the search head that it runs on.", status=404) from None
         notes = []
         if EDITOR not in (about.get("capabilities") or ()):
             notes.append(f"The account lacks {EDITOR}: nothing is written there; give it the role ess_analyst.")
         return Health(
-            words(about.get("username")),
-            f"Enterprise Security {words(suite.get('version'))}",
+            as_text(about.get("username")),
+            f"Enterprise Security {as_text(suite.get('version'))}",
             at - self._clock.now(),
             notes=tuple(notes),
         )
@@ -130,7 +131,7 @@ class SplunkAdapter:
             look = Place(place.indexed - BEHIND, place.edited - BEHIND)
         came, indexed, at = self._came(look.indexed)
         edited, last = self._edited(look.edited)
-        rows = {words(row.get("event_id")): row for row in (*came, *edited)}
+        rows = {as_text(row.get("event_id")): row for row in (*came, *edited)}
         told = understood(sorted(rows.values(), key=_order), partial(self._reading, at=at), named)
         upto = Place(max(place.indexed, indexed), max(place.edited, last))
         for first in range(0, max(len(told.found), 1), self._settings.page_size):
@@ -147,7 +148,7 @@ class SplunkAdapter:
             query = NEW.format(most=most, fields=" ".join(FIELDS))
             begin = int(last.timestamp())
             rows, at = self._searched(query, index_earliest=str(begin))
-            found |= {words(row.get("event_id")): row for row in rows}
+            found |= {as_text(row.get("event_id")): row for row in rows}
             last = max((when for row in rows if (when := _indexed(row)) is not None), default=last)
             if len(rows) < most:
                 return list(found.values()), last, at
@@ -160,7 +161,7 @@ class SplunkAdapter:
         while True:
             begin = last
             rows, _at = self._searched(EDITS.format(since=f"{begin.timestamp():.6f}", most=most))
-            found |= dict.fromkeys(words(row.get("rule_id")) for row in rows)
+            found |= dict.fromkeys(as_text(row.get("rule_id")) for row in rows)
             last = max((moment(row.get("written")) for row in rows), default=last)
             if len(rows) < most:
                 break
@@ -183,8 +184,8 @@ class SplunkAdapter:
         before, row = self._found(ref)
         refused = dict(_unfit(patch, before.body))
         if refused:
-            words_ = "; ".join(f"{name}: {why}" for name, why in refused.items())
-            raise Rejected(self._name, words_, refused=refused)
+            words = "; ".join(f"{name}: {why}" for name, why in refused.items())
+            raise Rejected(self._name, words, refused=refused)
         if before.version != seen:
             raise StaleVersion(self._name, f"event {ref} is not as it was seen")
         said = sent(ref, patch)
@@ -196,10 +197,10 @@ class SplunkAdapter:
     def _left(self, ref: Ref, row: Mapping[str, Any]) -> Reading:
         """An event as our write left it, whatever others did since: as of our own last row of edits."""
         rows, at = self._searched(EDITED.format(id=ref))
-        mine = [one for one in rows if words(one.get("reviewer")) == self._account()]
+        mine = [one for one in rows if as_text(one.get("reviewer")) == self._account()]
         if not mine:
             raise TryAgain(self._name, f"the write of event {ref} was taken, and is not shown yet", maybe_done=True)
-        last = max(mine, key=lambda one: float(words(one.get("written")) or 0))
+        last = max(mine, key=lambda one: float(as_text(one.get("written")) or 0))
         now = {**row, "review_time": last.get("written"), "reviewer": last.get("reviewer")}
         return answered(self._name, f"event {ref}", lambda: self._reading(now, at))
 
@@ -208,7 +209,7 @@ class SplunkAdapter:
     def comments(self, ref: Ref) -> list[RemoteComment]:
         self._found(ref)
         rows, _at = self._searched(EDITED.format(id=ref))
-        said = sorted((one for one in rows if words(one.get("comment"))), key=lambda one: words(one.get("written")))
+        said = sorted((one for one in rows if as_text(one.get("comment"))), key=lambda one: as_text(one.get("written")))
         return alone(self._name, f"event {ref}", lambda: comments_of(said, self._account()))
 
     def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
@@ -216,8 +217,8 @@ class SplunkAdapter:
             raise Rejected(self._name, f"a comment is read by all who see the event, and not by {audience} alone")
         text = marked(str(body), token)
         if len(text) > LONGEST_COMMENT:
-            words_ = f"a comment is {len(text):,} characters long; {LONGEST_COMMENT:,} is the most"
-            raise Rejected(self._name, words_)
+            words = f"a comment is {len(text):,} characters long; {LONGEST_COMMENT:,} is the most"
+            raise Rejected(self._name, words)
         self._found(ref)
         self._write({"ruleUIDs": ref, "comment": text}, {})
         for one in reversed(self.comments(ref)):
@@ -230,28 +231,28 @@ class SplunkAdapter:
     def person_id(self, email: str) -> str | None:
         """The user with this address, or the one that the settings give it."""
         users = self._users()
-        named_ = self._settings.people.get(email.lower())
-        if named_ is not None:
-            return named_ if named_ in users else None
+        user = self._settings.people.get(email.lower())
+        if user is not None:
+            return user if user in users else None
         return next((user for user, address in users.items() if address and address == email.lower()), None)
 
     def _users(self) -> dict[str, str]:
         """Each user's address."""
         answer = self._get("/services/authentication/users", {"output_mode": "json", "count": 0})
-        users = {}
+        users: dict[str, str] = {}
         for one in self._client.part(answer, "entry", list):
             content = one.get("content") if isinstance(one, dict) else None
             if isinstance(content, dict):
                 users[str(one.get("name"))] = str(content.get("email") or "").lower()
-        known = {user: address for user, address in users.items() if "@" in address}
-        self._addresses = {**known, **{user: address for address, user in self._settings.people.items()}}
+        known = {user: address if "@" in address else "" for user, address in users.items()}
+        self._addresses |= {**known, **{user: address for address, user in self._settings.people.items()}}
         return users
 
     # What is the same for all of them
 
     def _account(self) -> str:
         if self._login is None:
-            self._login = words(self._entry("/services/authentication/current-context")[0].get("username"))
+            self._login = as_text(self._entry("/services/authentication/current-context")[0].get("username"))
         return self._login
 
     def _place(self, since: Cursor) -> Place:
@@ -283,7 +284,7 @@ class SplunkAdapter:
         for one in answer.json.get("messages") or ():
             if isinstance(one, dict) and one.get("type") in ("ERROR", "FATAL"):
                 raise NeedsOperator(
-                    self._name, f"a search was refused: {words(one.get('text')):.300}; check the account"
+                    self._name, f"a search was refused: {as_text(one.get('text')):.300}; check the account"
                 )
         rows = self._client.part(answer, "results", list)
         if not all(isinstance(row, dict) for row in rows):
@@ -313,17 +314,16 @@ class SplunkAdapter:
             return answer.at
         if isinstance(said, dict) and "success" not in said:
             raise self._client.unlike(answer, "neither success nor a reason")
-        why = words(said.get("message") if isinstance(said, dict) else said)[:300] or "it gives no reason"
+        why = as_text(said.get("message") if isinstance(said, dict) else said)[:300] or "it gives no reason"
         fields = [name for name, option in WRITES.items() if name in patch and _is_about(why, name, option)]
         raise Rejected(self._name, f"Splunk took nothing: {why}", refused=dict.fromkeys(fields, why))
 
     def _reading(self, row: Mapping[str, Any], at: datetime) -> Reading:
-        owner = words(row.get("owner"))
+        owner = as_text(row.get("owner"))
         if owner not in ("", "unassigned") and owner not in self._addresses:
             self._users()
             self._addresses.setdefault(owner, "")
-        people = {user: address for user, address in self._addresses.items() if address}
-        return reading_of(row, at, people, self._settings.web)
+        return reading_of(row, at, self._addresses, self._settings.web)
 
 
 def _unfit(patch: Body, before: Body) -> Iterator[tuple[str, str]]:

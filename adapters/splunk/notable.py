@@ -40,22 +40,22 @@ def is_ref(text: str) -> bool:
 
 def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """What a mapping reads. Raises ValueError or KeyError for an event that is none."""
-    title, status = words(row.get("rule_title")) or words(row.get("search_name")), words(row["status"])
+    title, status = as_text(row.get("rule_title")) or as_text(row.get("search_name")), as_text(row["status"])
     if not title or not status.isdecimal():
         raise ValueError("it has no title, or a status that is no number")
-    owner, disposition = words(row.get("owner")), words(row.get("disposition"))
+    owner, disposition = as_text(row.get("owner")), as_text(row.get("disposition"))
     return {
         "title": title,
-        "description": words(row.get("rule_description")) or None,
+        "description": as_text(row.get("rule_description")) or None,
         "status": status,
-        "urgency": words(row.get("urgency")) or "unknown",
+        "urgency": as_text(row.get("urgency")) or "unknown",
         "owner": None if owner in ("", NOBODY) else owner,
         "disposition": None if disposition in ("", NO_DISPOSITION) else disposition,
-        "security_domain": words(row.get("security_domain")) or None,
-        "src": words(row.get("src")) or None,
-        "dest": words(row.get("dest")) or None,
-        "user": words(row.get("user")) or None,
-        "host": words(row.get("host")) or None,
+        "security_domain": as_text(row.get("security_domain")) or None,
+        "src": as_text(row.get("src")) or None,
+        "dest": as_text(row.get("dest")) or None,
+        "user": as_text(row.get("user")) or None,
+        "host": as_text(row.get("host")) or None,
         "indexed_at": moment(row["_indextime"]).isoformat(),
     }
 
@@ -71,12 +71,13 @@ def sent(ref: Ref, patch: Body) -> dict[str, str]:
 
 
 def reading_of(row: Mapping[str, Any], at: datetime, people: Mapping[str, str], web: str | None) -> Reading:
-    """An event as it stood at this time of Splunk's; `people` is user name to address. Raises as `body_of`."""
-    ref, body = Ref(words(row["event_id"])), body_of(row)
+    """An event as it stood at this time of Splunk's; `people` is user name to address, "" of whoever has none.
+    Raises as `body_of`."""
+    ref, body = Ref(as_text(row["event_id"])), body_of(row)
     if not is_ref(ref):
         raise ValueError("its event_id is none")
     changed = changed_at(row)
-    shown = [body, changed.isoformat(), words(row.get("reviewer"))]
+    shown = [body, changed.isoformat(), as_text(row.get("reviewer"))]
     owner = str(body["owner"] or "")
     return Reading(
         ref=ref,
@@ -85,7 +86,7 @@ def reading_of(row: Mapping[str, Any], at: datetime, people: Mapping[str, str], 
         key=ref.rpartition("@@")[2][:12],
         url=f"{web}/app/SplunkEnterpriseSecuritySuite/incident_review?form.event_id_form={ref}" if web else "",
         age=max(at - changed, timedelta(0)),
-        people={owner: people[owner]} if owner in people else {},
+        people={owner: people[owner]} if people.get(owner) else {},
     )
 
 
@@ -94,7 +95,7 @@ def comments_of(rows: Sequence[Mapping[str, Any]], account: str) -> list[RemoteC
     carries our mark is ours where our own account wrote it. Raises as `body_of`."""
     found = []
     for row in rows:
-        said, by, written = words(row["comment"]), words(row.get("reviewer")), moment(row["written"])
+        said, by, written = as_text(row["comment"]), as_text(row.get("reviewer")), moment(row["written"])
         text, token = parted(said)
         ours = token is not None and by == account
         found.append(
@@ -113,17 +114,17 @@ def comments_of(rows: Sequence[Mapping[str, Any]], account: str) -> list[RemoteC
 
 def changed_at(row: Mapping[str, Any]) -> datetime:
     """When an event came, or was last edited. Raises ValueError or KeyError."""
-    edited = words(row.get("review_time"))
+    edited = as_text(row.get("review_time"))
     return max(moment(row["_indextime"]), moment(edited)) if edited else moment(row["_indextime"])
 
 
 def named(row: Mapping[str, Any]) -> tuple[Ref | None, str]:
     """What an odd event still says of itself."""
-    ref = words(row.get("event_id"))
+    ref = as_text(row.get("event_id"))
     return (Ref(ref), ref.rpartition("@@")[2][:12]) if is_ref(ref) else (None, ref[:40])
 
 
-def words(value: object) -> str:
+def as_text(value: object) -> str:
     """A value as one text: of several, all of them."""
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
@@ -132,7 +133,7 @@ def words(value: object) -> str:
 
 def moment(seconds: object) -> datetime:
     """A time in seconds since 1970. Raises ValueError."""
-    text = words(seconds)
+    text = as_text(seconds)
     if not _SECONDS.fullmatch(text):
         raise ValueError(f"{text!r:.40} are no seconds since 1970")
     return datetime.fromtimestamp(float(text), UTC)

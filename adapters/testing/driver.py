@@ -308,6 +308,9 @@ class SimulatorDriver(ToolDriver):
     writes: ClassVar[tuple[tuple[str, str], ...]] = (("POST", ""), ("PUT", ""), ("PATCH", ""), ("DELETE", ""))
     """Which requests write: method and a part of the path. Narrow it where the tool searches by POST."""
 
+    api: ClassVar[str] = ""
+    """A part of each path of the tool's own API, where tokens are bought of another service, which `fail` spares."""
+
     simulator: Simulator
 
     def __init__(self) -> None:
@@ -336,7 +339,7 @@ class SimulatorDriver(ToolDriver):
         only_writes: bool = False,
     ) -> None:
         response = Response(status, {"content-type": "application/json", **(headers or {})}, content)
-        for method, path in self.writes if only_writes else (("", ""),):
+        for method, path in self.writes if only_writes else (("", self.api),):
             self.simulator.faults.append(Fault(response, method, path, times=1_000_000))
 
     def lose_next_write(self, *, after_effect: bool) -> None:

@@ -125,6 +125,17 @@ def test_an_owner_that_nobody_has_asked_for_yet_is_looked_up(tool: SplunkDriver)
     assert tool.connect().read(ref).people == {PERSON: "ada@example.org"}
 
 
+def test_owners_without_an_address_are_asked_for_once(tool: SplunkDriver) -> None:
+    refs = [tool.make(f"Disk full {number}") for number in range(6)]
+    for number, ref in enumerate(refs):
+        tool.edit(ref, {"owner": ("admin", "left-us")[number % 2]})
+    adapter = tool.connect()
+    for ref in (*refs, *refs):
+        assert adapter.read(ref).people == {}
+    asked = [path for _method, path in tool.simulator.requests if path.endswith("/users")]
+    assert len(asked) == 2
+
+
 def test_a_cursor_that_is_none_of_ours_says_so(tool: SplunkDriver) -> None:
     for odd in ("yesterday", "[1]", json.dumps(["a", 2]), "[1e300, 2]"):
         with pytest.raises(NeedsOperator, match="not one of ours"):
