@@ -6,11 +6,13 @@ on single fields make such records. What is odd about one of them says nothing o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from tieline.core.errors import Gone, Rejected, RemoteError, TielineError, TryAgain
-from tieline.core.port import Reading, Ref, Unreadable
+from tieline.core.port import Cursor, Page, Reading, Ref, Unreadable, Version
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -49,6 +51,50 @@ def understood(
         except Exception as error:  # noqa: BLE001 - whatever is odd about one record must not cost the others
             unreadable.append(Unreadable(*named(item), odd(error), apart(item)))
     return Understood(found, unreadable)
+
+
+class Listed(NamedTuple):
+    """A page of a tool's listing: its rows, when it was answered by the tool's own clock, and where it goes on; "" at
+    its end."""
+
+    rows: Sequence[Mapping[str, Any]]
+    at: datetime
+    following: str
+
+
+def by_change(
+    start: datetime,
+    look: datetime,
+    *,
+    since: Callable[[datetime], Listed],
+    onward: Callable[[str], Listed],
+    understand: Callable[[Mapping[str, Any], datetime], Reading],
+    named: Callable[[Mapping[str, Any]], tuple[Ref | None, str]],
+    changed: Callable[[Mapping[str, Any]], datetime | None],
+    is_record: Callable[[Mapping[str, Any]], bool] = lambda _row: True,
+) -> Iterator[Page]:
+    """What changed since, of a listing in the order of when records changed, whose pages shift while people edit: each
+    look goes on from the last change of the one before, and only within one moment from page to page. `look` is where
+    the first one begins, a while before `start`; the cursor is the last change, by the tool's own clock.
+    Rows that are no records count for the order alone."""
+    upto, seen, listed = start, set[tuple[Ref, Version]](), since(look)
+    while True:
+        told = understood(filter(is_record, listed.rows), partial(_at, understand, listed.at), named)
+        fresh = [one for one in told.found if (one.ref, one.version) not in seen]
+        seen |= {(one.ref, one.version) for one in fresh}
+        last = next((when for row in reversed(listed.rows) if (when := changed(row)) is not None), None)
+        upto = max(upto, last or upto)
+        yield Page(fresh, Cursor(upto.isoformat()), bool(listed.following), unreadable=told.unreadable)
+        if not listed.following:
+            return
+        if last is None or last <= look:
+            listed = onward(listed.following)  # more of one moment than a page holds
+        else:
+            look, listed = last, since(last)
+
+
+def _at(understand: Callable[[Mapping[str, Any], datetime], Reading], at: datetime, row: Mapping[str, Any]) -> Reading:
+    return understand(row, at)
 
 
 def alone(connection: str, name: str, understand: Callable[[], Found]) -> Found:

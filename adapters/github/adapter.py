@@ -35,7 +35,7 @@ from tieline.core.client import Answer, Client
 from tieline.core.deliveries import Signature
 from tieline.core.errors import Forged, Gone, NeedsOperator, Rejected, RemoteError, StaleVersion
 from tieline.core.http import asked_of_no_record, retry_after, server_date
-from tieline.core.listing import alone, answered, understood
+from tieline.core.listing import Listed, alone, answered, by_change
 from tieline.core.login import Proof, revealed
 from tieline.core.marks import Marks, marked, parted
 from tieline.core.model import Audience, ConnectionName
@@ -130,25 +130,16 @@ class GithubAdapter:
             start = now - self._settings.history if since is None else self._place(since)
         else:
             start = self._place(since)
-        upto, seen = start, set[tuple[Ref, Version]]()
-        look = start if since is None else start - BEHIND
-        answer = self._list(look)
-        while True:
-            rows, at = answer.json, answer.at
-            issues = [row for row in rows if "pull_request" not in row]
-            told = understood(issues, partial(self._reading, at=at), named)
-            fresh = [one for one in told.found if (one.ref, one.version) not in seen]
-            seen |= {(one.ref, one.version) for one in fresh}
-            last = self._last(rows)
-            upto = max(upto, last or upto)
-            yield Page(fresh, Cursor(upto.isoformat()), bool(answer.following), unreadable=told.unreadable)
-            if not answer.following:
-                return
-            if last is None or last <= look:
-                answer = self._rows(answer.following)  # more of one second than a page holds
-            else:
-                look = last
-                answer = self._list(look)
+        yield from by_change(
+            start,
+            start if since is None else start - BEHIND,
+            since=self._list,
+            onward=self._onward,
+            understand=self._reading,
+            named=named,
+            changed=_changed,
+            is_record=lambda row: "pull_request" not in row,
+        )
 
     def read(self, ref: Ref) -> Reading:
         answer = self._one(ref)
@@ -293,10 +284,13 @@ class GithubAdapter:
         except ValueError:
             raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew") from None
 
-    def _list(self, since: datetime) -> Answer:
+    def _list(self, since: datetime) -> Listed:
         at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         query = {"state": "all", "sort": "updated", "direction": "asc", "since": at}
-        return self._rows(f"{self._repository}/issues", query)
+        return _listed(self._rows(f"{self._repository}/issues", query))
+
+    def _onward(self, following: str) -> Listed:
+        return _listed(self._rows(following))
 
     def _rows(self, path: str, query: Mapping[str, str] | None = None, *, of_record: bool = False) -> Answer:
         """A page of objects: the first of a listing, or the one that an answer leads to. Raises Gone of a record
@@ -309,15 +303,6 @@ class GithubAdapter:
         if not all(isinstance(row, dict) for row in answer.json):
             raise self._client.unlike(answer, "no list of objects")
         return answer
-
-    def _last(self, rows: list[Mapping[str, Any]]) -> datetime | None:
-        """When the last of a page changed that says so."""
-        for row in reversed(rows):
-            try:
-                return moment(row.get("updated_at"))
-            except ValueError:
-                continue
-        return None
 
     def _at(self, ref: Ref) -> str:
         if not ref.isdecimal():
@@ -399,6 +384,18 @@ class GithubAdapter:
         if refused:
             words = "; ".join(f"{name}: {why}" for name, why in refused.items())
             raise Rejected(self._name, words, refused=refused)
+
+
+def _listed(answer: Answer) -> Listed:
+    return Listed(answer.json, answer.at, answer.following)
+
+
+def _changed(row: Mapping[str, Any]) -> datetime | None:
+    """When an issue changed, where it says so."""
+    try:
+        return moment(row.get("updated_at"))
+    except ValueError:
+        return None
 
 
 def _too_often(status: int, headers: Mapping[str, str], words: str, now: datetime) -> timedelta | None:

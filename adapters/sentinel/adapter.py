@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Any, Final
 
 from tieline.adapters.sentinel.incident import (
@@ -34,7 +33,7 @@ from tieline.core.client import Answer, Client
 from tieline.core.entra import moment, tokens
 from tieline.core.errors import Gone, NeedsOperator, Rejected, StaleVersion
 from tieline.core.http import asked_of_no_record
-from tieline.core.listing import alone, answered, understood
+from tieline.core.listing import Listed, alone, answered, by_change
 from tieline.core.marks import Marks, marked, parted
 from tieline.core.model import Audience, ConnectionName
 from tieline.core.port import Body, Cursor, Health, Page, Reading, Ref, RemoteComment, Token, Version, Workbench
@@ -101,24 +100,15 @@ class SentinelAdapter:
     def changes(self, since: Cursor | None) -> Iterator[Page]:
         """The cursor is when the last of them changed, by Sentinel's clock."""
         start = self._first().at - self._settings.history if since is None else self._place(since)
-        upto, seen = start, set[tuple[Ref, Version]]()
-        look = start if since is None else start - BEHIND
-        answer = self._list(look)
-        while True:
-            rows, following = self._rows(answer)
-            told = understood(rows, partial(self._reading, at=answer.at), named)
-            fresh = [one for one in told.found if (one.ref, one.version) not in seen]
-            seen |= {(one.ref, one.version) for one in fresh}
-            last = _last(rows)
-            upto = max(upto, last or upto)
-            yield Page(fresh, Cursor(upto.isoformat()), bool(following), unreadable=told.unreadable)
-            if not following:
-                return
-            if last is None or last <= look:
-                answer = self._next(following)  # more of one moment than a page holds
-            else:
-                look = last
-                answer = self._list(look)
+        yield from by_change(
+            start,
+            start if since is None else start - BEHIND,
+            since=self._list,
+            onward=self._onward,
+            understand=self._reading,
+            named=named,
+            changed=_changed,
+        )
 
     def read(self, ref: Ref) -> Reading:
         answer = self._client.get(self._at(ref), VERSION, shape=dict)
@@ -158,14 +148,12 @@ class SentinelAdapter:
     # Commenter, CommentEditor
 
     def comments(self, ref: Ref) -> list[RemoteComment]:
-        answer = self._client.get(f"{self._at(ref)}/comments", VERSION, shape=dict)
-        found: list[RemoteComment] = []
-        while True:
-            rows, following = self._rows(answer)
-            found += [self._comment(row) for row in rows]
-            if not following:
-                return found
-            answer = self._next(following)
+        page = self._listed(self._client.get(f"{self._at(ref)}/comments", VERSION, shape=dict))
+        found = [self._comment(row) for row in page.rows]
+        while page.following:
+            page = self._onward(page.following)
+            found += [self._comment(row) for row in page.rows]
+        return found
 
     def add_comment(self, ref: Ref, body: Any, audience: Audience, token: Token) -> RemoteComment:
         return self._say(ref, ref_of(token), marked(str(body), token), audience)
@@ -198,7 +186,7 @@ class SentinelAdapter:
         except ValueError:
             raise NeedsOperator(self._name, f"the cursor {since!r:.80} is not one of ours; start anew") from None
 
-    def _list(self, since: datetime) -> Answer:
+    def _list(self, since: datetime) -> Listed:
         at = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         query: dict[str, str | int | list[str]] = {
             **VERSION,
@@ -207,18 +195,17 @@ class SentinelAdapter:
             "$top": self._settings.page_size,
         }
         with asked_of_no_record():
-            return self._client.get(self._incidents, query, shape=dict)
+            return self._listed(self._client.get(self._incidents, query, shape=dict))
 
-    def _next(self, following: str) -> Answer:
+    def _onward(self, following: str) -> Listed:
         with asked_of_no_record():
-            return self._client.get(following, shape=dict)
+            return self._listed(self._client.get(following, shape=dict))
 
-    def _rows(self, answer: Answer) -> tuple[list[dict[str, Any]], str]:
-        """What a page holds, and where the listing goes on; "" at its end."""
+    def _listed(self, answer: Answer) -> Listed:
         rows = self._client.part(answer, "value", list)
         if not all(isinstance(row, dict) for row in rows):
             raise self._client.unlike(answer, "no list of objects")
-        return rows, str(answer.json.get("nextLink") or "")
+        return Listed(rows, answer.at, str(answer.json.get("nextLink") or ""))
 
     def _at(self, ref: Ref) -> str:
         if not is_ref(ref):
@@ -294,15 +281,12 @@ def _unfit(body: Body, marks: Marks) -> Iterator[tuple[str, str]]:
         yield "labels", f"{taken[0]!r:.60} begins like the labels that stand for another field"
 
 
-def _last(rows: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """When the last of a page changed that says so."""
-    found = None
-    for row in rows:
-        try:
-            found = moment(row["properties"]["lastModifiedTimeUtc"])
-        except (KeyError, TypeError, ValueError):
-            continue
-    return found
+def _changed(row: Mapping[str, Any]) -> datetime | None:
+    """When an incident changed, where it says so."""
+    try:
+        return moment(row["properties"]["lastModifiedTimeUtc"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _allows(granted: Iterable[Any], right: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tieline.core.errors import Gone, Limit, NeedsOperator, Rejected, RemoteError, TryAgain
-from tieline.core.listing import FAILED_IN_A_ROW, alone, answered, fetched, odd, understood
-from tieline.core.port import Reading, Ref, Unreadable, Version
+from tieline.core.listing import FAILED_IN_A_ROW, Listed, alone, answered, by_change, fetched, odd, understood
+from tieline.core.port import Page, Reading, Ref, Unreadable, Version
 
 MANY = [Ref(str(number)) for number in range(2_001)]
 
@@ -180,3 +181,59 @@ def test_two_failures_bring_the_listing_to_its_end_though_nothing_was_found() ->
 )
 def test_what_is_odd_is_said_briefly(error: Exception, words: str) -> None:
     assert odd(error) == words
+
+
+class Shifting:
+    """A listing in the order of changes, whose second page begins behind so many rows, wherever those are by then."""
+
+    def __init__(self, changed: dict[str, int]) -> None:
+        self.changed = changed
+        self.asked: list[str] = []
+
+    def since(self, when: datetime) -> Listed:
+        self.asked.append(f"since {when.minute}")
+        return self._page(when, 0)
+
+    def onward(self, following: str) -> Listed:
+        self.asked.append("onward")
+        when, first = following.split(" ")
+        return self._page(BEGUN + timedelta(minutes=int(when)), int(first))
+
+    def _page(self, when: datetime, first: int) -> Listed:
+        rows = sorted(((BEGUN + timedelta(minutes=at), name) for name, at in self.changed.items()))
+        found = [{"name": name, "at": at} for at, name in rows if at >= when]
+        following = f"{when.minute} {first + 2}" if first + 2 < len(found) else ""
+        return Listed(found[first : first + 2], BEGUN, following)
+
+
+BEGUN = datetime(2026, 11, 23, 7, tzinfo=UTC)
+
+
+def told(listing: Shifting) -> Iterator[Page]:
+    return by_change(
+        BEGUN,
+        BEGUN,
+        since=listing.since,
+        onward=listing.onward,
+        understand=lambda row, _at: Reading(Ref(row["name"]), Version(str(row["at"])), {}),
+        named=lambda row: (Ref(row["name"]), ""),
+        changed=lambda row: row["at"],
+    )
+
+
+def test_a_record_is_not_missed_although_others_are_edited_between_two_pages() -> None:
+    listing = Shifting({"a": 1, "b": 2, "c": 3, "d": 4})
+    found = []
+    for page in told(listing):
+        found += [one.ref for one in page.readings]
+        listing.changed["a"] = 5  # whoever asks for the second page by its number never sees c
+    assert found == ["a", "b", "c", "d", "a"]
+    assert "onward" not in listing.asked
+
+
+def test_of_one_moment_more_than_a_page_holds_is_followed_from_page_to_page() -> None:
+    listing = Shifting(dict.fromkeys("abcde", 3))
+    pages = list(told(listing))
+    assert [one.ref for page in pages for one in page.readings] == ["a", "b", "c", "d", "e"]
+    assert {page.cursor for page in pages} == {"2026-11-23T07:03:00+00:00"}
+    assert listing.asked.count("onward") == 2
