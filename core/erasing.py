@@ -435,10 +435,10 @@ def begin_again(tx: Transaction, one: Tombstone, *, at: datetime, actor: Actor) 
     else:
         journal.take_from(tx, person, at=at, actor=actor)
         tx.execute(insert(t.identity), {"known_as": f"{_CASE}{one.case}", "person": person})
-    marked = {f"{_MARKED}{mark}" for mark in one.marks}
+    marked = {f"{_MARKED}{found}" for found in one.marks}
     taken = {*tx.execute(_THERE, {"marks": sorted(marked)}).scalars()}
     if marked - taken:
-        tx.execute(insert(t.identity), [{"known_as": mark, "person": person} for mark in sorted(marked - taken)])
+        tx.execute(insert(t.identity), [{"known_as": known_as, "person": person} for known_as in sorted(marked - taken)])
     addresses = {word for word in someone.words if is_address(word)}
     _keep_out(tx, {*one.marks, *map(mark, addresses)})
 

@@ -67,7 +67,8 @@ class SnsAdapter:
     # Source
 
     def check(self) -> Health:
-        note = f"{len(self._settings.topics)} topics; a message of each shows whether it is subscribed to."
+        topics = ", ".join(topic.rpartition(":")[2] for topic in self._settings.topics)
+        note = f"A message of a topic shows that it is subscribed to: {topics:.300}."
         return Health(account="messages only", version="Amazon SNS", notes=(note,))
 
     def changes(self, since: Cursor | None) -> Iterator[Page]:
