@@ -10,12 +10,13 @@ from typing import Any, NoReturn, Protocol
 from tieline.core.access import Relation, Standing
 from tieline.core.acts import LASTS
 from tieline.core.arguments import Ask
-from tieline.core.erasing import Again, Place, Traces
+from tieline.core.erasing import Again
 from tieline.core.events import Event, Fact
 from tieline.core.journal import Actor, Trace
 from tieline.core.model import Audience, Fields, IncidentId, RecordKind
 from tieline.core.policy import Model, Policy
 from tieline.core.projections import RowsSeen
+from tieline.core.traces import Place, Traces
 
 
 class Item(Protocol):

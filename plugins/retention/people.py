@@ -15,11 +15,12 @@ from sqlalchemy import select
 from tieline.core.acts import NotDone
 from tieline.core.arguments import STORABLE, Answer, Ask, Line
 from tieline.core.desk import Desk, Look
-from tieline.core.erasing import FIRST, Place, addresses_in
+from tieline.core.erasing import addresses_in
 from tieline.core.errors import NotThere
 from tieline.core.jobs import Done, State, Step, label
 from tieline.core.model import instant
 from tieline.core.shown import Fact, Note, Part, Table
+from tieline.core.traces import FIRST, Place
 from tieline.core.views import Moment, Row
 from tieline.plugins.retention.tables import PERSONS, PersonErased, PersonToErase
 

@@ -13,7 +13,7 @@ from tieline.core.access import PEOPLE, Relation, Rule, Standing, Subject, Verdi
 from tieline.core.acts import LASTS, Acts, Approval, AskFirst, NotDone, Withheld
 from tieline.core.arguments import Ask
 from tieline.core.desk import Item
-from tieline.core.erasing import FIRST, Again, Erasing, Place, Traces
+from tieline.core.erasing import Again
 from tieline.core.errors import Misfit, NotAllowed
 from tieline.core.events import Cleared, Event, Fact
 from tieline.core.identity import Actor, Someone, called, is_id, is_proved
@@ -24,6 +24,7 @@ from tieline.core.projections import Happened, Projection, RowsSeen
 from tieline.core.settings import no_such
 from tieline.core.store.store import Connection, Transaction
 from tieline.core.store.tombstones import Tombstone
+from tieline.core.traces import FIRST, Erasing, Place, Traces, traces
 from tieline.sync import loading, proposals, restricting
 from tieline.sync.comments import comments
 from tieline.sync.engine import Connected, Engine
@@ -392,7 +393,7 @@ class EngineDesk(Seeing):
         if person is None:
             raise NotDone(f"{reference} is nobody who is to be forgotten")
         someone = erasing.whom(self.seen_in, person)
-        found = erasing.traces(self.seen_in, someone, place, Erasing(texts, self.now, self.actor, why))
+        found = traces(self.seen_in, someone, place, Erasing(texts, self.now, self.actor, why))
         holds.refuse(self.seen_in, found.items)
 
         def write(tx: Transaction) -> None:

@@ -11,7 +11,7 @@ from tests.core.test_journal import tamper
 
 from tieline.core import erasing, holds, journal
 from tieline.core.acts import NotDone
-from tieline.core.erasing import FIRST, Erasing, Place, Whom
+from tieline.core.erasing import Whom
 from tieline.core.events import Commented
 from tieline.core.holds import Hold, OnHold
 from tieline.core.identity import Actor, Someone, told_by
@@ -20,6 +20,7 @@ from tieline.core.model import IncidentId
 from tieline.core.store import tables as t
 from tieline.core.store.persons import FORGOTTEN
 from tieline.core.store.store import Store
+from tieline.core.traces import FIRST, Erasing, Place, traces
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOW = Erasing(texts=True, at=NOON, actor="dpo", why="DSR-12")
@@ -60,7 +61,7 @@ def clear(store: Store, person: str, place: Place | None = FIRST) -> None:
     """All steps from there on, as the job does them."""
     while place is not None:
         with store.read() as connection:
-            found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
+            found = traces(connection, erasing.whom(connection, person), place, HOW)
             holds.refuse(connection, found.items)
         with store.write() as tx:
             for effect in found.effects:
@@ -207,7 +208,7 @@ class TestBesideOthers:
         person = begun(store)
         with store.read() as connection:
             someone = erasing.whom(connection, person)
-            first, second = (erasing.traces(connection, someone, FIRST, HOW) for _ in range(2))
+            first, second = (traces(connection, someone, FIRST, HOW) for _ in range(2))
         with store.write() as tx:
             journal.let_go(tx, {IncidentId(1): ""}, at=NOON, actor="dpo")
         for found in (first, second):
@@ -223,7 +224,7 @@ class TestBesideOthers:
         item(store, 1, title="x")
         person = begun(store)
         with store.read() as connection:
-            behind = erasing.traces(connection, erasing.whom(connection, person), FIRST, HOW).place
+            behind = traces(connection, erasing.whom(connection, person), FIRST, HOW).place
         with store.write() as tx:
             tx.execute(t.incident.update().values(fields={"title": "x", "assignee": ADDRESS}))
         say(store, 1, assignee=ADDRESS)
@@ -270,7 +271,7 @@ class TestBesideOthers:
         say(store, 1, assignee=ADDRESS)
         person = begun(store)
         with store.read() as connection:
-            found = erasing.traces(connection, erasing.whom(connection, person), FIRST, HOW)
+            found = traces(connection, erasing.whom(connection, person), FIRST, HOW)
         with store.write() as tx:
             for effect in found.effects:
                 effect(tx)
@@ -286,7 +287,7 @@ class TestBesideOthers:
             with store.write() as tx:
                 tx.execute(t.incident.update().values(fields={"title": "x", "assignee": ADDRESS}))
             with store.read() as connection:
-                found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
+                found = traces(connection, erasing.whom(connection, person), place, HOW)
             with store.write() as tx:
                 for effect in found.effects:
                     effect(tx)
@@ -302,7 +303,7 @@ class TestBesideOthers:
         person, values = begun(store), list[int]()
         while place is not None:
             with store.read() as connection:
-                found = erasing.traces(connection, erasing.whom(connection, person), place, HOW)
+                found = traces(connection, erasing.whom(connection, person), place, HOW)
             with store.write() as tx:
                 for effect in found.effects:
                     effect(tx)
