@@ -22,6 +22,7 @@ from tieline.mappings.board import split
 from tieline.sync import explain
 from tieline.sync.alerts import absence
 from tieline.sync.records import Held, Incident, Replica, ReplicaState
+from tieline.sync.road.merge import Reason
 
 OPEN = frozenset({"new", "in_progress", "on_hold"})
 """The states of a record in which somebody has still to do something."""
@@ -472,10 +473,20 @@ def _written_by_people(world: World) -> set[tuple[str, str, Any]]:
     return found
 
 
+def _given_up(facts: Mapping[str, Any]) -> set[str]:
+    """The tags that somebody gave up who settled a conflict for the other side."""
+    change = dict(_facts(facts.get("changes"))).get("tags")
+    if not isinstance(change, Mapping) or change.get("reason") != Reason.SETTLED.value:
+        return set()
+    before, after = (one if isinstance(one, list) else [] for one in (change["before"], change["after"]))
+    return {*before} - {*after}
+
+
 def _tags(scene: Scene) -> Iterator[Violation]:
     """Whoever adds to a set adds to what the others added."""
     fields = {incident.id: incident.fields for incident, _copies in scene.incidents}
     refused = {tag for name, value in scene.lost if name == "tags" for tag in value or ()}
+    refused |= {tag for facts in scene.told for tag in _given_up(facts)}
     for tag, place in scene.world.people.tags.items():
         owner = scene.owners.get(place)
         if tag in refused or owner is None or _is_disturbed(scene, owner):

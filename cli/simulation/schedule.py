@@ -266,6 +266,8 @@ def _look_upstairs(world: World) -> list[Violation]:
     if world.floor is None:
         return []
     world.floor.settle()
+    world.floor.let_go()  # what was put aside while it came to an end goes on as well, or is told
+    world.floor.settle()
     return [Violation(kind, words) for kind, words in (*world.floor.wrong, *laws.rested(world.floor))]
 
 

@@ -114,8 +114,10 @@ class SimulatedTool(MemoryTool):
         return True
 
     def can_show(self, name: str, value: Any) -> bool:
-        """Whether it can be told this value at all."""
-        return name != "assignee" or value is None or value in self.addresses().values()
+        """Whether it can be told this value at all: a field of words cannot be emptied, as `tieline why` says."""
+        if name == "assignee":
+            return value is None or value in self.addresses().values()
+        return value is not None or name not in CHOICES
 
     def would_show(self, name: str, value: Any) -> Any:  # noqa: ARG002 - it shows every field as it is
         """A canonical value as far as this tool can show it."""

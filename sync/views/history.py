@@ -8,13 +8,17 @@ from typing import Any, Final
 from pydantic import Field
 
 from tieline.core.arguments import Answer, Ask, ItemName, Line
+from tieline.core.errors import ConfigError
 from tieline.core.events import kind_of
 from tieline.core.model import ConnectionName, fields_of
 from tieline.core.plugin_events import PluginEvent
 from tieline.core.settings import no_such
 from tieline.core.shown import Fact, Part, Table
 from tieline.core.views import Keyset, Listing, Long, Moment, Row
+from tieline.mappings import load
+from tieline.mappings.codecs import Refused
 from tieline.sync import explain
+from tieline.sync.engine import EVERYONE
 from tieline.sync.office.look import EngineLook
 
 
@@ -34,6 +38,21 @@ class CopyOfField(Row):
     held: str
     waits: str
     state: str
+
+
+def _unsaid(look: EngineLook, name: str, found: explain.Why) -> str:
+    """Why a copy shows something else, though nothing of it is held or waits: the mapping that the file names has no
+    word for the incident's value. "" where that is not so, or where there is no such mapping."""
+    copy, connection = found.copies[name], look.config.connections.get(ConnectionName(name))
+    if connection is None or copy["waits"] or copy["state"] != "linked" or copy["shows"] == found.value:
+        return ""
+    try:
+        mapping = load(connection.mapping, connection.overlay)
+    except ConfigError:
+        return ""
+    writer = mapping.writers.get(found.field)
+    said = writer.project(found.value, EVERYONE) if writer is not None and writer.always else found.value
+    return f"{said}" if isinstance(said, Refused) else ""
 
 
 class Step(Row):
@@ -108,7 +127,10 @@ def why(look: EngineLook, ask: Why) -> WhyShown:
         field=ask.field,
         value=found.value,
         unknown=found.unknown,
-        copies={ConnectionName(name): CopyOfField(**one) for name, one in found.copies.items()},
+        copies={
+            ConnectionName(name): CopyOfField(**{**one, "held": one["held"] or _unsaid(look, name, found)})
+            for name, one in found.copies.items()
+        },
         steps=tuple(
             Step(
                 seq=one.seq,

@@ -77,6 +77,18 @@ def test_history_says_which_field_from_what_to_what(tmp_path):
     assert any({"field", "from", "to"} <= set(line.split()) for line in head[:4])
 
 
+def test_why_says_of_a_copy_that_cannot_be_emptied_that_it_cannot(tmp_path):
+    world = World(tmp_path)
+    world.tools[LEFT].make({"title": "Disk full", "status": "new", "severity": "low"})
+    world.settle()
+    assert run("edit", "INC-1", "severity=", workspace=tmp_path)[0] == 0
+    world.settle()
+    told = json.loads(run("why", "INC-1", "severity", "--json", workspace=tmp_path)[1])
+    assert told["value"] is None
+    sentence = "severity: this tool does not let it be empty."
+    assert [(one["shows"], one["held"]) for one in told["copies"].values()] == [("low", sentence)] * 2
+
+
 def test_why_says_of_a_copy_that_was_deleted_when_it_is_tried_again_and_then_that_it_is_gone(tmp_path):
     world = World(tmp_path)
     world.tools[LEFT].make({"title": "Disk full", "status": "new"})
