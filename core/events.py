@@ -82,7 +82,8 @@ def event(kind: str, *upcasts: Upcast) -> Callable[[type[E]], type[E]]:
     def declared(declaration: type[E]) -> type[E]:
         if kind in EVENTS:
             raise ValueError(f"there is an event {kind!r} already: {EVENTS[kind].__name__}")
-        made = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)(declaration)
+        own = declaration.__bases__ != (Event,)  # what it inherits from another one counts as well
+        made = dataclass(frozen=True, slots=True, kw_only=True, eq=own, repr=own)(declaration)
         made.KIND, made.UPCASTS = kind, upcasts
         EVENTS[kind] = made
         return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +157,24 @@ def test_events_are_equal_where_they_are_of_one_kind_and_say_the_same() -> None:
     assert len({one, same, other}) == 2
     with pytest.raises(AttributeError):
         one.uid = "3"  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared(Event):
+    """Facts that several kinds have."""
+
+    item: str
+
+
+def test_what_a_kind_inherits_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "EVENTS", dict(EVENTS))
+
+    @event("tested.inherits")
+    class Inherits(Shared):
+        words: str
+
+    one = Inherits(item="a", words="b")
+    assert one == Inherits(item="a", words="b")
+    assert one not in (Inherits(item="a", words="c"), Inherits(item="c", words="b"))
+    assert "item='a', words='b'" in repr(one)
+    assert len({one, Inherits(item="a", words="b"), Inherits(item="a", words="c")}) == 2
