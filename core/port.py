@@ -320,8 +320,9 @@ class Receiver(Protocol):
     """Understands the tool's webhooks. Both methods are pure: no I/O, so that the HTTP thread may call them."""
 
     def verify(self, delivery: Delivery, now: datetime) -> None:
-        """Prove the sender from the raw bytes, before anything is parsed. Raises Forged; or NeedsOperator where our own
-        secret is referred to and cannot be had: then nobody is proved to be a forger, and the sender comes back."""
+        """Prove the sender from the raw bytes, before anything is parsed. Raises Forged; NeedsOperator where our own
+        secret is referred to and cannot be had, and TryAgain while what proves the sender is fetched beside: then
+        nobody is proved to be a forger, and the sender comes back."""
         ...
 
     def parse(self, delivery: Delivery) -> Received:
